@@ -60,10 +60,10 @@ class Available:
         """Read `T+0 18:00`."""
         if isinstance(text, cls):
             return text
-        match = re.fullmatch(r"T\+(\d) (\d\d):(\d\d)", str(text))
-        if match is None or int(match[2]) > 23 or int(match[3]) > 59:
+        match = re.fullmatch(r"T\+(\d) ((?:[01]\d|2[0-3]):[0-5]\d)", str(text))
+        if match is None:
             raise ValueError(f"{text!r} is not an availability; write it as T+0 18:00 (sessions after, local time)")
-        return cls(int(match[1]), time(int(match[2]), int(match[3])))
+        return cls(int(match[1]), time.fromisoformat(match[2]))
 
 
 Availability = Annotated[Available, BeforeValidator(Available.parse)]

@@ -43,8 +43,5 @@ def _matches(rule: ResponseAction, status: int | None, text: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compiled(path: str) -> jsonpath.JSONPath:
-    compiled = jsonpath.compile(path)
-    if not isinstance(compiled, jsonpath.JSONPath):
-        raise TypeError(f"{path!r} joins several JSONPaths; a source file takes one")
-    return compiled
+def _compiled(path: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
+    return jsonpath.compile(path)

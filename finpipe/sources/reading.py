@@ -59,6 +59,17 @@ class Catalogue:
             raise UnknownName(f"dataset of {source_name}", dataset_name, [d.name for d in source.datasets])
         return [(source, dataset)]
 
+    def one(self, text: str) -> tuple[Source, Dataset]:
+        """The dataset that `SOURCE/DATASET` names; the source alone will do when it has only one.
+
+        Raises:
+            UnknownName: No such source or dataset, or the source has several.
+        """
+        chosen = self.select(text)
+        if len(chosen) > 1:
+            raise UnknownName("dataset", text, [f"{source.name}/{dataset.name}" for source, dataset in chosen])
+        return chosen[0]
+
     def datasets(self) -> list[tuple[Source, Dataset]]:
         """Every dataset of every source, by name."""
         return [(source, dataset) for _, source in sorted(self.sources.items()) for dataset in source.datasets]
@@ -103,8 +114,7 @@ def read_source(path: Path, overlays: Iterable[Overlay] = (), sandbox: str | Non
     Raises:
         SourceFileError: It cannot be read, or does not fit the model.
     """
-    node = _composed(path)
-    content = cast(dict[str, Any], yaml.safe_load(path.read_text()))
+    node, content = _loaded(path)
     for overlay in overlays:
         if path.stem in overlay:
             content = overlaid(content, overlay[path.stem], path)
@@ -128,8 +138,7 @@ def read_overlay(path: Path) -> Overlay:
     """
     if not path.exists():
         return {}
-    _composed(path)
-    return cast(Overlay, yaml.safe_load(path.read_text()))
+    return _loaded(path)[1]
 
 
 def overlaid(content: Mapping[str, Any], overlay: Any, path: Path) -> dict[str, Any]:
@@ -159,9 +168,15 @@ def _filled(content: Any, sandbox: str | None) -> Any:
     return {**content, "client": {**content["client"], "base_url": base_url.replace("{sandbox}", sandbox)}}
 
 
-def _composed(path: Path) -> yaml.Node:
+def _loaded(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    """A file's mapping, as nodes that know their lines and as values."""
     try:
-        node = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise SourceFileError(path, "must be a mapping that begins with `source: NAME`", line=1)
+        _refuse_repeated_keys(path, node)
+        return node, cast(dict[str, Any], loader.construct_document(node))
     except OSError as error:
         raise SourceFileError(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -169,11 +184,23 @@ def _composed(path: Path) -> yaml.Node:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise SourceFileError(path, f"is not YAML: {error.problem}", line=line) from error
-    except yaml.YAMLError as error:
-        raise SourceFileError(path, f"is not YAML: {error}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise SourceFileError(path, "must be a mapping that begins with `source: NAME`", line=1)
-    return node
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SourceFileError(path, f"is not YAML: {str(error).splitlines()[0]}") from error
+
+
+def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
+    """YAML lets the last of two equal keys win; here it is a slip of the pen."""
+    children = node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        children = [value for _, value in node.value]
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise SourceFileError(path, f"{name!r} stands here twice", line=key.start_mark.line + 1)
+            seen.add(name)
+    for child in children:
+        _refuse_repeated_keys(path, child)
 
 
 def _fault(path: Path, node: yaml.Node, error: ErrorDetails) -> SourceFileError:

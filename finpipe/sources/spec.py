@@ -10,7 +10,7 @@ import jsonpath
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from finpipe.errors import UnknownName
-from finpipe.schemas import staged_table
+from finpipe.schemas import STAGED
 from finpipe.sources.grammar import Availability, ChoiceRule, Condition, Duration, Timezone
 
 UNIVERSE = "universe"
@@ -164,12 +164,11 @@ class TableMapping(Model):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> TableMapping:
-        try:
-            known = {column.name for column in staged_table(self.table).columns}
-            for name in self.columns.keys() - known:
-                raise UnknownName(f"column of {self.table}", name, known)
-        except UnknownName as error:
-            raise ValueError(str(error)) from error
+        if self.table not in STAGED:
+            raise ValueError(str(UnknownName("table", self.table, STAGED)))
+        known = {column.name for column in STAGED[self.table].columns}
+        for name in sorted(self.columns.keys() - known):
+            raise ValueError(str(UnknownName(f"column of {self.table}", name, known)))
         if self.when is not None:
             self.fields_of(self.when.name)
         return self
@@ -240,7 +239,7 @@ class Dataset(Model):
     def _required_columns_are_mapped(self) -> Dataset:
         given = {*self.for_each, *self.response.echo, self.response.records.key_as, "currency"}
         for mapping in self.response.tables:
-            for column in staged_table(mapping.table).columns:
+            for column in STAGED[mapping.table].columns:
                 if not column.is_nullable and column.name not in given | mapping.columns.keys():
                     raise ValueError(f"table {mapping.table} needs the column {column.name!r}, which is not mapped")
         return self

@@ -70,7 +70,12 @@ class LakeTable:
         return self._open().transaction_version(table) if self.exists else None
 
     def read(
-        self, schema: pl.Schema, *, version: int | None = None, months: Collection[str] | None = None
+        self,
+        schema: pl.Schema,
+        *,
+        version: int | None = None,
+        months: Collection[str] | None = None,
+        where: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """The table's rows, without the partition column.
 
@@ -78,12 +83,15 @@ class LakeTable:
             schema: Columns to read; also of the empty frame when the table does not exist.
             version: Pin this version; the newest when None.
             months: Only these, as `2013-02`.
+            where: Only rows for which this holds; it may name the column `month`.
         """
         if not self.exists or (months is not None and not months):
             return pl.DataFrame(schema=schema)
         frame = pl.scan_delta(self._open(version))
         if months is not None:
             frame = frame.filter(pl.col(MONTH).is_in(sorted(months)))
+        if where is not None:
+            frame = frame.filter(where)
         return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).collect()
 
     def snapshot(self) -> Snapshot:
