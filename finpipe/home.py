@@ -51,7 +51,7 @@ class Home:
         Raises:
             HomeError: It cannot be written, its stamp cannot be read, or it belongs to another profile.
         """
-        stamp = root / STAMP
+        stamp, profile = root / STAMP, str(profile)
         if not stamp.exists():
             _stamp(stamp, profile)
         found = _profile_of(stamp)

@@ -33,7 +33,7 @@ def shared_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fingerprints() -> Callable[[Lake], dict[str, str]]:
     """Tells the content of every table of a lake: sha256 over its rows, sorted, whatever files they lie in."""
     return fingerprints_of

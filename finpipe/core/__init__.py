@@ -6,6 +6,7 @@ metrics'. Frames in, frames out: nothing here reads or writes, and rows in any o
 
 from finpipe.core.adjust import Adjustment, adjusted, unusable_actions, with_factors
 from finpipe.core.as_of import Basis, as_of
+from finpipe.core.gaps import with_gaps
 from finpipe.core.instruments import instrument_id, provisional, with_instruments
 from finpipe.core.unify import core_table, unify
 
@@ -20,5 +21,6 @@ __all__ = [
     "unify",
     "unusable_actions",
     "with_factors",
+    "with_gaps",
     "with_instruments",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from finpipe.core import as_of, core_table, with_factors
+from finpipe.core import as_of, core_table, with_factors, with_gaps
 from finpipe.errors import UnknownName
 from finpipe.metrics import DAILY, Period, daily_metrics, period_bars
 from finpipe.pipeline import names
@@ -62,8 +62,10 @@ def measure(workspace: Workspace, frequency: Frequency) -> Built:
 
 
 def compute_daily(workspace: Workspace, known_at: datetime | None = None) -> pl.DataFrame:
-    """Daily metrics of everything known at an instant (now, when None)."""
-    return daily_metrics(read_prices(workspace, known_at), read_current(workspace, "short_volume", known_at))
+    """Daily metrics of everything known at an instant (now, when None), one row a bar."""
+    bars = _with_gaps(workspace, read_prices(workspace, known_at))
+    metrics = daily_metrics(bars, read_current(workspace, "short_volume", known_at))
+    return metrics.filter(pl.col("close").is_not_null())  # a gap is there for windows to see, it is no bar
 
 
 def read_prices(workspace: Workspace, known_at: datetime | None = None) -> pl.DataFrame:
@@ -75,6 +77,22 @@ def read_prices(workspace: Workspace, known_at: datetime | None = None) -> pl.Da
 def read_current(workspace: Workspace, canonical: str, known_at: datetime | None = None) -> pl.DataFrame:
     """A core table's facts as known at an instant (now, when None): one row a fact."""
     return as_of(read_core(workspace, canonical), core_table(STAGED[canonical]).key, known_at)
+
+
+def _with_gaps(workspace: Workspace, bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars with rows of nulls where, by the calendar of the source that stated them, a session has none."""
+    calendars = {
+        source.name: workspace.calendar(dataset.cadence.calendar)
+        for source, dataset in workspace.catalogue.datasets()
+        if any(mapping.table == "bars" for mapping in dataset.response.tables)
+    }
+    if bars.is_empty():
+        return bars
+    first, last = bars.select(first=pl.col("session").min(), last=pl.col("session").max()).row(0)
+    sessions = {name: calendar.sessions(first, last) for name, calendar in calendars.items()}
+    # A source whose file was taken away has no calendar any more: its bars stay as they are.
+    parts = bars.partition_by("source", as_dict=True)
+    return pl.concat(with_gaps(part, sessions.get(str(name), [])) for (name,), part in parts.items())
 
 
 def daily_target() -> Target:

@@ -58,7 +58,8 @@ class SqlEngine:
             frame: pl.DataFrame = relation.pl()
         except duckdb.Error as error:
             known = ", ".join(view.name for view in self.views) or "none: run `finpipe demo` or `finpipe fetch` first"
-            raise QueryError(f"{str(error).strip()}\nTables: {known}") from error
+            said = " ".join(str(error).partition("\n\nLINE ")[0].split())
+            raise QueryError(f"{said} Tables: {known}") from error
         return frame
 
     def _make_views(self) -> list[View]:

@@ -78,7 +78,9 @@ Fetch = Callable[..., list[FetchOutcome]]
 def fetch() -> Fetch:
     """Fetch days of datasets into a home."""
 
-    def run(workspace: Workspace, selection: str, first: date, last: date, *, refresh: bool = False) -> list[FetchOutcome]:
+    def run(
+        workspace: Workspace, selection: str, first: date, last: date, *, refresh: bool = False
+    ) -> list[FetchOutcome]:
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         chosen = workspace.catalogue.select(selection)
         return asyncio.run(fetch_partitions(workspace, chosen, days, refresh=refresh))

@@ -52,7 +52,10 @@ def test_second_run_sends_nothing_and_changes_no_table(
     for source in ("alpha_vantage", "finra_short_volume"):
         fetch(workspace, source, *FEBRUARY)
     build(workspace)
-    before, versions = fingerprints(workspace.lake), {n: workspace.lake.table(n).version() for n in workspace.lake.names()}
+    before, versions = (
+        fingerprints(workspace.lake),
+        {n: workspace.lake.table(n).version() for n in workspace.lake.names()},
+    )
     arrived = len(sandbox.arrivals())
     again = homes.opened(workspace.home)
     for source in ("alpha_vantage", "finra_short_volume"):
@@ -151,7 +154,9 @@ def test_report_as_of_uses_nothing_known_later(homes, fetch, build) -> None:
     build(ended)
     post(homes.sandbox, "/_sandbox/now", now="2013-03-02T00:30:00+00:00")
     for name in ("market_summary", "movers", "insights"):
-        then, now = (read_report(home, name, as_of=t, history=True).rows for home, t in ((whole, moment), (ended, None)))
+        then, now = (
+            read_report(home, name, as_of=t, history=True).rows for home, t in ((whole, moment), (ended, None))
+        )
         traced = [column for column in then.columns if column != "receipts"]
         assert then.select(traced).equals(now.select(traced))
         assert not then.is_empty()
