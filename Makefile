@@ -8,7 +8,7 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 
 export FINPIPE_HOME ?= $(CURDIR)/data
 
-.PHONY: help setup demo up test check fmt lock clean
+.PHONY: help setup demo up test check fmt docs lock clean
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -47,6 +47,9 @@ check: $(VENV)/.dev ## style, types, import rules
 fmt: $(VENV)/.dev ## format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## write docs/reference.md anew from the code
+	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.dev ## make requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.txt

@@ -21,19 +21,37 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True)
+class Variable:
+    """An environment variable that finpipe reads."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES = (
+    Variable("FINPIPE_HOME", "data", "directory with everything finpipe keeps"),
+    Variable("FINPIPE_PROFILE", "dev", "dev (the sandbox), staging or prod (the real providers)"),
+    Variable("FINPIPE_SOURCES", "", "directory with your own source files; none when empty"),
+    Variable("FINPIPE_START", "2000-01-01", "first partition that is offered"),
+    Variable("FINPIPE_PATIENCE_SECONDS", "600", "a run waits no longer than this for a cooldown"),
+    Variable("FINPIPE_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR"),
+    Variable("FINPIPE_SCHEDULES", "off", "on or off: whether schedules start switched on"),
+)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Everything that differs by deployment.
+    """Everything that differs by deployment (see `VARIABLES`); defaults run all of finpipe on one machine."""
 
-    Each field is read from the variable named beside it; defaults run all of finpipe on one machine.
-    """
-
-    home: Path = Path("data")  # FINPIPE_HOME
-    profile: Profile = Profile.DEV  # FINPIPE_PROFILE
-    sources: Path | None = None  # FINPIPE_SOURCES: a directory with the user's own source files
-    start: date = date(2000, 1, 1)  # FINPIPE_START: first partition offered
-    patience_seconds: float = 600.0  # FINPIPE_PATIENCE_SECONDS: a run waits no longer for a cooldown
-    log_level: str = "WARNING"  # FINPIPE_LOG_LEVEL
-    schedules_running: bool = False  # FINPIPE_SCHEDULES: on | off, whether schedules start switched on
+    home: Path
+    profile: Profile
+    sources: Path | None
+    start: date
+    patience_seconds: float
+    log_level: str
+    schedules_running: bool
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # where secrets are looked up
 
     @classmethod
@@ -44,16 +62,16 @@ class Settings:
             SettingsError: A variable holds a value that cannot be used; names it and what is allowed.
         """
         env = dict(os.environ if environment is None else environment)
-        sources = env.get("FINPIPE_SOURCES")
+        text = {variable.name: env.get(variable.name) or variable.default for variable in VARIABLES}
+        sources = text["FINPIPE_SOURCES"]
         return cls(
-            home=Path(env.get("FINPIPE_HOME") or "data").expanduser().absolute(),
-            profile=_profile(env.get("FINPIPE_PROFILE") or "dev"),
+            home=Path(text["FINPIPE_HOME"]).expanduser().absolute(),
+            profile=Profile(_choice("FINPIPE_PROFILE", text["FINPIPE_PROFILE"], tuple(Profile))),
             sources=Path(sources).expanduser().absolute() if sources else None,
-            start=_date("FINPIPE_START", env.get("FINPIPE_START") or "2000-01-01"),
-            patience_seconds=_seconds("FINPIPE_PATIENCE_SECONDS", env.get("FINPIPE_PATIENCE_SECONDS") or "600"),
-            log_level=_choice("FINPIPE_LOG_LEVEL", (env.get("FINPIPE_LOG_LEVEL") or "WARNING").upper(), LOG_LEVELS),
-            schedules_running=_choice("FINPIPE_SCHEDULES", env.get("FINPIPE_SCHEDULES") or "off", ("on", "off"))
-            == "on",
+            start=_date("FINPIPE_START", text["FINPIPE_START"]),
+            patience_seconds=_seconds("FINPIPE_PATIENCE_SECONDS", text["FINPIPE_PATIENCE_SECONDS"]),
+            log_level=_choice("FINPIPE_LOG_LEVEL", text["FINPIPE_LOG_LEVEL"].upper(), LOG_LEVELS),
+            schedules_running=_choice("FINPIPE_SCHEDULES", text["FINPIPE_SCHEDULES"], ("on", "off")) == "on",
             environment=env,
         )
 
@@ -71,13 +89,6 @@ class Settings:
         if not value:
             raise MissingSecret(source, variable)
         return value
-
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-
-
-def _profile(text: str) -> Profile:
-    return Profile(_choice("FINPIPE_PROFILE", text, tuple(Profile)))
 
 
 def _choice(variable: str, value: str, allowed: tuple[str, ...]) -> str:
