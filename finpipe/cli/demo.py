@@ -20,6 +20,7 @@ from finpipe.cli import show
 from finpipe.errors import HomeError, SandboxError
 
 if TYPE_CHECKING:
+    from finpipe.definitions import StepEvent
     from finpipe.home import Home
 
 _DAYS = 14  # partitions the demo asks for; the bars' whole history comes along with the first request
@@ -69,14 +70,22 @@ def _run(first: date, last: date) -> bool:
     from finpipe import definitions
     from finpipe.settings import Settings
 
-    started = time.perf_counter()
+    home, started = Settings.read().home, time.perf_counter()
+    before = _receipts(home)
     is_right = definitions.run_jobs(Settings.read(), first, last, on_event=_tell)
-    typer.echo(f"{'done' if is_right else 'failed'} in {time.perf_counter() - started:.1f} s")
+    sent, seconds = _receipts(home) - before, time.perf_counter() - started
+    typer.echo(f"{'done' if is_right else 'failed'} in {seconds:.1f} s, {sent} requests sent\n")
     return is_right
 
 
-def _tell(event: object) -> None:
-    typer.echo(str(event))
+def _tell(event: StepEvent) -> None:
+    if event.state != "started":
+        typer.echo(f"  {event}")
+
+
+def _receipts(home: Path) -> int:
+    """How many attempts were recorded: one receipt each."""
+    return sum(1 for _ in (home / "raw" / "receipts").rglob("*.json"))
 
 
 def _show_reports() -> None:
@@ -91,17 +100,23 @@ def _show_reports() -> None:
 
 
 def _show_next(home: Home) -> None:
-    typer.echo(f"\nhome: {home.root}")
-    for command, purpose in _NEXT:
-        typer.echo(f"  {command:72} {purpose}")
+    typer.echo(f"\neverything lies in {home.root}; next:")
+    finpipe = _shortest(Path(sys.argv[0]))
+    for arguments, purpose in _NEXT:
+        command = arguments if arguments.startswith("make") else f"{finpipe} {arguments}"
+        typer.echo(f"  {command:78} {purpose}")
+
+
+def _shortest(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 _NEXT = (
     ("make up", "Dagster's UI: lineage, backfills, schedules"),
-    ("finpipe report insights --history", "every insight since 2000"),
-    ("finpipe report market_summary --as-of 2008-10-01", "as it stood then"),
-    ('finpipe sql "select symbol, count(*) from bars group by symbol"', "SQL over all tables"),
-    ("finpipe sources list", "sources, limits, cadences"),
+    ("report insights --history", "every insight since the first bar"),
+    ("report market_summary --as-of 2008-10-01", "as it stood then"),
+    ('sql "select symbol, count(*) from bars group by symbol"', "SQL over all tables"),
+    ("sources list", "sources, limits, cadences"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 _SHOWN_ROWS = 200
 _PIPED_WIDTH = 1000
-_MOST_COLUMNS_OF_ONE_ROW = 8  # a single row with more is shown as a list
+_MOST_COLUMNS = 9
+_FEW_ROWS = 3
 
 
 def as_json(value: Any) -> None:
@@ -28,12 +30,11 @@ def table(frame: pl.DataFrame, title: str = "") -> None:
 
     # Piped output has no width to respect: nothing is folded there.
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    grid = Table(title=title or None, title_justify="left", header_style="bold")
-    if len(frame) == 1 and frame.width > _MOST_COLUMNS_OF_ONE_ROW:
-        grid.add_column("column")
-        grid.add_column("value")
-        for name, value in frame.row(0, named=True).items():
-            grid.add_row(name, cell(value))
+    is_tall = frame.width > _MOST_COLUMNS and len(frame) <= _FEW_ROWS  # wide and short: stood on its side
+    grid = Table(title=title or None, title_justify="left", header_style="bold", show_header=not is_tall)
+    if is_tall:
+        for name in frame.columns:
+            grid.add_row(name, *map(cell, frame[name]))
     else:
         for name, dtype in frame.schema.items():
             grid.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
@@ -49,7 +50,9 @@ def cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) >= 1000 else f"{value:,.4g}"  # noqa: PLR2004
+        return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}".removesuffix(".00")
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)

@@ -29,9 +29,17 @@ def action_of(response: Response, status: int | None, body: bytes) -> Action | N
 
 
 def values_at(document: Any, path: str) -> list[Any]:
-    """Every value of a decoded JSON document at a JSONPath (RFC 9535); empty when there is none."""
+    """Every value of a decoded JSON document at a JSONPath (RFC 9535).
+
+    Empty when there is none, and when the document is nested deeper than a `..` may descend (100).
+    """
     # The library would parse a text as JSON; a document that is a text has no parts.
-    return [] if isinstance(document, str) else _compiled(path).findall(document)
+    if isinstance(document, str):
+        return []
+    try:
+        return _compiled(path).findall(document)
+    except RecursionError:  # the library's own error is one
+        return []
 
 
 def _matches(rule: ResponseAction, status: int | None, text: str) -> bool:

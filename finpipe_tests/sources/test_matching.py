@@ -21,6 +21,13 @@ def response(*actions: dict[str, Any]) -> Response:
     )
 
 
+def nested(depth: int) -> Any:
+    document: Any = {"a": 1}
+    for _ in range(depth):
+        document = [document]
+    return document
+
+
 def test_action_of_takes_the_first_that_matches() -> None:
     spec = response({"content": "slow", "action": "rate_limited"}, {"content": "slow down", "action": "fail"})
     assert action_of(spec, 200, b"please slow down") == "rate_limited"
@@ -68,6 +75,8 @@ def test_action_of_reads_the_notices_of_alpha_vantage(file: str, expected: str) 
         pytest.param({"a": [1, None]}, "$.a[*]", [1, None], id="several, null among them"),
         pytest.param([1], "$.a", [], id="absent"),
         pytest.param(None, "$.a", [], id="null document"),
+        pytest.param(nested(500), "$..a", [], id="deeper than may be searched"),
+        pytest.param(nested(3), "$..a", [1], id="searched"),
         pytest.param('{"a": 1}', "$.a", [], id="a text is not parsed again"),
     ],
 )

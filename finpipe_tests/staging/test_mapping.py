@@ -134,7 +134,7 @@ def test_mapping_refuses_unreadable_words(text: Any) -> None:
 
 
 def test_mapping_fills_literals_and_takes_the_first_alternative_that_is_there() -> None:
-    records = [{"c": "1", "last": "2"}, {"last": "2"}, {"c": None, "last": "3"}, {}]
+    records: list[dict[str, Any]] = [{"c": "1", "last": "2"}, {"last": "2"}, {"c": None, "last": "3"}, {}]
     rows = mapping_of(dataset(), *records).rows
     assert rows["close"].to_list() == [1.0, 2.0, 3.0, None]
     assert rows["currency"].unique().to_list() == ["EUR"]

@@ -307,6 +307,14 @@ def test_key_that_stands_twice_with_two_contents_is_quarantined_whole(
     assert all("conflicting_duplicate" in rules for _, rules in quarantined(staged))
 
 
+def test_value_that_cannot_be_read_is_no_equal_of_a_missing_one(
+    shorts: Dataset, context: SessionContext, received: Received, short_page: Page
+) -> None:
+    body = short_page("20130301|A|1|x|2|N", "20130301|A|1||2|N")
+    staged = stage(shorts, [received(body, LATE)], None, context)
+    assert counts(staged) == {"quarantined": 2}
+
+
 def test_session_that_json_names_twice_is_not_lost(
     prices: Dataset, context: SessionContext, received: Received, price_page: Page
 ) -> None:
