@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -46,5 +47,11 @@ def fingerprints_of(lake: Lake) -> dict[str, str]:
 def _fingerprint(lake: Lake, name: str) -> str:
     table = lake.table(name)
     rows = table.read(table.snapshot().empty.drop("month").schema)
-    texts = sorted(repr(row) for row in rows.iter_rows())
-    return hashlib.sha256("\n".join([repr(rows.schema), *texts]).encode()).hexdigest()
+    texts = [
+        (pl.col(column).list.join(",") if isinstance(dtype, pl.List) else pl.col(column).cast(pl.String)).fill_null(
+            "\0"
+        )
+        for column, dtype in rows.schema.items()
+    ]
+    lines = rows.select(pl.concat_str(texts, separator="\1")).to_series().sort()
+    return hashlib.sha256("\n".join([repr(rows.schema), *lines]).encode()).hexdigest()

@@ -37,7 +37,10 @@ def test_files_that_documents_link_to_exist(document: str) -> None:
 
 
 def test_commands_of_the_readme_are_commands(run_help: dict[str, str]) -> None:
-    for command in re.findall(r"finpipe ([a-z]+(?: [a-z]+)?)", README.read_text()):
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", README.read_text(), re.DOTALL))
+    commands = re.findall(r"(?:^|[\s`/])finpipe ([a-z]+(?: [a-z]+)?)", code)
+    assert commands
+    for command in commands:
         words = command.split()
         assert words[0] in run_help or command in run_help, command
 
