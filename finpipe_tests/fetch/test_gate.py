@@ -10,6 +10,7 @@ import pytest
 from finpipe.clock import ManualClock
 from finpipe.fetch.gate import CoolingDown, Gate, QuotaSpent
 from finpipe.fetch.limits import MemoryLimits
+from finpipe.fetch.policy import Rules, Slot
 from finpipe.sources.spec import Source
 
 SLOW = {"windows": [{"limit": 1, "period": "10s"}], "concurrency": 2}
@@ -72,16 +73,36 @@ def test_gate_takes_a_new_slot_when_connecting_took_too_long(make_gate: MakeGate
     asyncio.run(connect_slowly())
 
 
-def test_gate_keeps_a_slot_missed_by_less_than_the_guard(make_gate: MakeGate, clock: ManualClock) -> None:
+def test_gate_counts_from_when_a_request_really_left(make_gate: MakeGate, clock: ManualClock) -> None:
     begin, gate = clock.monotonic(), make_gate()
 
     async def connect() -> None:
         async with gate.turn(600) as turn:
             clock.advance(0.013)
             await turn.leave()
-        assert await pass_through(gate, clock) == pytest.approx(begin + 10.02)
+        assert await pass_through(gate, clock) == pytest.approx(begin + 0.013 + 10.02)
 
     asyncio.run(connect())
+
+
+def test_gate_writes_a_departure_anew_when_writing_it_took_long(
+    make_gate: MakeGate, clock: ManualClock, limits: MemoryLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, gate, delays = clock.monotonic(), make_gate(), [0.1, 0.02]
+    depart = limits.depart
+
+    def depart_slowly(scope: str, rules: Rules, slot: Slot) -> Slot | None:
+        departed = depart(scope, rules, slot)
+        clock.advance(delays.pop(0) if delays else 0)
+        return departed
+
+    monkeypatch.setattr(limits, "depart", depart_slowly)
+
+    async def twice() -> float:
+        await pass_through(gate, clock)
+        return await pass_through(gate, clock)
+
+    assert asyncio.run(twice()) == pytest.approx(begin + 0.12 + 10.02)
 
 
 def test_gate_does_not_wait_longer_than_the_patience(

@@ -15,7 +15,16 @@ import pytest
 
 from finpipe.clock import ManualClock
 from finpipe.errors import MissingSecret, StorageError
-from finpipe.fetch import ApiManager, Ask, FetchOutcome, Ledger, MemoryLimits, Progress, RequestState
+from finpipe.fetch import (
+    ApiManager,
+    Ask,
+    FetchOutcome,
+    Ledger,
+    MemoryLimits,
+    Progress,
+    RequestState,
+    SqliteLimits,
+)
 from finpipe.fetch.planner import Request
 from finpipe.fetch.transport import FailureKind, TransportFailure
 from finpipe.raw.receipt import Receipt
@@ -363,3 +372,37 @@ def test_two_asks_of_one_source_are_answered_apart(
     second = replace(make_ask(both, *WEEK[:2]), dataset=weekly)
     outcomes = run(make_transport(), make_ask(both, FRIDAY), second)
     assert [(o.dataset, o.sent, o.done) for o in outcomes] == [("daily", 1, 1), ("weekly", 2, 2)]
+
+
+def test_managers_in_one_event_loop_share_backlog_and_limits(
+    tmp_path: Path, raw: RawStore, clock: ManualClock, sleep: Callable[[float], Awaitable[None]],
+    make_source: MakeSource, make_ask: MakeAsk, make_transport: MakeTransport,
+) -> None:  # fmt: skip
+    source = make_source(limits={"windows": [{"limit": 2, "period": "10s"}], "concurrency": 2})
+    transport, begin = make_transport(), clock.monotonic()
+    stores = [(Ledger(tmp_path / "ledger", clock), SqliteLimits(tmp_path / "limits", clock)) for _ in range(2)]
+    managers = [
+        ApiManager(
+            ledger=ledger,
+            limits=limits,
+            raw=raw,
+            clock=clock,
+            secret=lambda *_: "",
+            patience_seconds=600,
+            transport_for=lambda _: transport,
+            sleep=sleep,
+        )
+        for ledger, limits in stores
+    ]
+
+    async def both() -> list[list[FetchOutcome]]:
+        return await asyncio.gather(*(manager.fetch([make_ask(source, *WEEK)]) for manager in managers))
+
+    outcomes = [outcome for (outcome,) in asyncio.run(both())]
+    for ledger, limits in stores:
+        ledger.close()
+        limits.close()
+    assert [outcome.done for outcome in outcomes] == [5, 5]
+    assert sum(outcome.sent for outcome in outcomes) == 5
+    left = [at - begin for at in transport.left_at]
+    assert all(later - earlier >= 10 for earlier, later in zip(left, left[2:], strict=False))

@@ -71,14 +71,19 @@ def brute_force(closes: Values, window: int) -> Values:
     return values
 
 
-@given(st.lists(st.floats(1e-2, 1e9) | st.just(50.0), max_size=60), st.integers(1, 6))
+@given(st.lists(st.floats(1e-2, 1e9) | st.just(50.0), max_size=60), st.integers(2, 6))
 def test_rsi_equals_brute_force(assert_agree: Callable[..., None], closes: Values, window: int) -> None:
     assert_agree(rsi(closes, window), brute_force(closes, window))
 
 
-@given(st.lists(st.floats(1e-2, 1e9) | st.none(), max_size=60), st.integers(1, 6))
+@given(st.lists(st.floats(1e-2, 1e9) | st.none(), max_size=60), st.integers(2, 6))
 def test_rsi_is_null_from_the_first_gap_on(assert_agree: Callable[..., None], closes: Values, window: int) -> None:
     assert_agree(rsi(closes, window), brute_force(closes, window))
+
+
+def test_rsi_never_passes_100_however_its_means_round() -> None:
+    # A window of 1 has no memory to smooth with, and shows the rounding at its largest.
+    assert rsi([16777218.0, 0.010000000000000002, 1.0], 1)[-1] == 100.0
 
 
 @given(st.lists(st.floats(1e-2, 1e9), max_size=60))

@@ -10,7 +10,9 @@ import pytest
 from finpipe.errors import StorageError
 from finpipe.stores.lake import MONTH, NOT_BUILT, Lake, LakeTable
 
-SCHEMA = pl.Schema({"session": pl.Date, "close": pl.Float64, "receipts": pl.List(pl.String), "at": pl.Datetime("us", "UTC")})
+SCHEMA = pl.Schema(
+    {"session": pl.Date, "close": pl.Float64, "receipts": pl.List(pl.String), "at": pl.Datetime("us", "UTC")}
+)
 
 
 def rows(*closes: tuple[date, float]) -> pl.DataFrame:
