@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -11,7 +12,7 @@ MARK = "***"
 
 
 class Redactor:
-    """Replaces known secrets, also where they stand URL-encoded or in base64."""
+    """Replaces known secrets, also where they stand URL-encoded, in base64 or in JSON."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         # Longest first: a secret may hold another.
@@ -48,4 +49,5 @@ class RedactingFilter(logging.Filter):
 
 def _forms(secret: str) -> set[str]:
     encoded = base64.b64encode(secret.encode()).decode()
-    return {secret, quote(secret, safe=""), quote_plus(secret), encoded}
+    as_json = json.dumps(secret, ensure_ascii=False)[1:-1]
+    return {secret, quote(secret, safe=""), quote_plus(secret), encoded, as_json}

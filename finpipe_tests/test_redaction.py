@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from urllib.parse import quote
 
@@ -15,7 +16,12 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_s
 
 @given(SECRETS, st.text(max_size=20), st.text(max_size=20))
 def test_redactor_removes_a_secret_in_every_form(secret: str, before: str, after: str) -> None:
-    for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+    for form in (
+        secret,
+        quote(secret, safe=""),
+        base64.b64encode(secret.encode()).decode(),
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    ):
         text = f"{before}{form}{after}"
         clean = Redactor([secret]).text(text)
         # What is left may hold the secret only where its neighbours happen to spell it.
