@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from finpipe.cli import data, demo, fetch, sandbox, sources
+from finpipe.cli import data, demo, fetch, sandbox, sources, up
 from finpipe.errors import FinpipeError, UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command(name="report")(data.report)
 app.command(name="sql")(data.sql)
 app.command(name="sandbox")(sandbox.sandbox)
 app.command(name="demo")(demo.demo)
+app.command(name="up")(up.command)
 
 
 def main() -> None:

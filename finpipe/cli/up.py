@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated
 from urllib.request import urlopen
 
 import typer
@@ -27,6 +28,21 @@ _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.25
 _TOLD_LINES = 5
 _TIME_SCALE = 60  # a minute's cooldown of the sandbox passes in a second
+
+
+def command(
+    *,
+    port: Annotated[int, typer.Option(help="Of Dagster's UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="A loopback address, unless --any-host.")] = "127.0.0.1",
+    sandbox: Annotated[
+        bool | None, typer.Option(help="Start the sandbox, too (in the dev profile it is started anyway).")
+    ] = None,
+    any_host: Annotated[
+        bool, typer.Option("--any-host", help="Listen beyond this machine: the UI has no login.")
+    ] = False,
+) -> None:
+    """Start Dagster's UI and daemon (and the sandbox, in the dev profile) until Ctrl-C."""
+    up(Settings.read(), port=port, host=host, with_sandbox=sandbox, any_host=any_host)
 
 
 class ServiceEnded(FinpipeError):

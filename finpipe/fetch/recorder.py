@@ -74,7 +74,7 @@ class Recorder:
         query = f"?{urlencode(request.params)}" if request.params else ""
         return Receipt(
             # The ledger knew the end of this id before anything was sent.
-            id=new_receipt_id(received_at).rpartition("-")[0] + f"-{claim.token}",
+            id=new_receipt_id(received_at, claim.token),
             source=request.source,
             dataset=request.dataset,
             request=request.key,

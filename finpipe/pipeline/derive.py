@@ -46,6 +46,7 @@ class Built:
 
     table: str
     version: int
+    total: int  # rows of the table
     rows: int  # rows in the months that were written
     months: int  # months that were written
 
@@ -55,7 +56,8 @@ class Built:
 
     def as_metadata(self) -> dict[str, int | str]:
         """For people: what was written."""
-        return {"table": self.table, "version": self.version, "rows_written": self.rows, "months_written": self.months}
+        written = {"rows_written": self.rows, "months_written": self.months}
+        return {"table": self.table, "version": self.version, "rows": self.total, **written}
 
 
 def bring_up_to_date(
@@ -82,7 +84,7 @@ def bring_up_to_date(
     with locked(workspace.lock_file(target.name)):
         versions = {name: workspace.lake.table(name).version() for name in inputs}
         if table.exists and all(table.built_from(name) == _known(version) for name, version in versions.items()):
-            return Built(target.name, table.version() or 0, 0, 0)
+            return Built(target.name, table.version() or 0, table.row_count(), 0, 0)
         months = _months_to_compute(workspace, target, table, inputs, everything=not table.exists or widen(table))
         built = replace_differing(table, target, compute(months), months, versions)
     logger.info("Built %s: %d rows in %d months", target.name, built.rows, built.months, extra={"event": "built"})
@@ -102,10 +104,10 @@ def replace_differing(
     old = _with_month(table.read(target.schema, months=months), target).sort(target.key)
     differing = _differing_months(new, old)
     if not differing and table.exists and versions is None:
-        return Built(target.name, table.version() or 0, 0, 0)
+        return Built(target.name, table.version() or 0, table.row_count(), 0, 0)
     written = new.filter(pl.col(MONTH).is_in(sorted(differing)))
     version = table.replace_months(written, differing, built_from=versions)
-    return Built(target.name, version, len(written), len(differing))
+    return Built(target.name, version, table.row_count(), len(written), len(differing))
 
 
 def month_of(day: date) -> str:

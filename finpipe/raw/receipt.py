@@ -62,6 +62,6 @@ class Receipt:
             raise CorruptObject(f"a receipt cannot be read: {error}") from error
 
 
-def new_receipt_id(received_at: datetime) -> str:
-    """An id that sorts by `received_at` and is unique."""
-    return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(4)}"
+def new_receipt_id(received_at: datetime, token: str | None = None) -> str:
+    """An id that sorts by `received_at` and ends with `token`; unique, when no token is given."""
+    return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{token or token_hex(4)}"

@@ -94,6 +94,10 @@ class LakeTable:
             frame = frame.filter(where)
         return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).collect()
 
+    def row_count(self) -> int:
+        """How many rows the newest version has; from its log, no file is read."""
+        return int(self._open().count()) if self.exists else 0
+
     def snapshot(self) -> Snapshot:
         """What a reader of another engine needs to see one version: its files and columns."""
         table = self._open()

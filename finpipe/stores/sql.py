@@ -37,7 +37,8 @@ class SqlEngine:
 
         Args:
             lake: Whose tables to show.
-            as_of: The views of core facts show what was known then; now, when None.
+            as_of: Show what was known then; now, when None. Tables that state no knowledge time (metrics and
+                reports hold today's knowledge) have no view then: nothing known later can be read.
         """
         self._lake, self._as_of = lake, as_of
         self._connection = duckdb.connect()
@@ -63,13 +64,16 @@ class SqlEngine:
         return frame
 
     def _make_views(self) -> list[View]:
-        names = self._lake.names()
+        names = [name for name in self._lake.names() if self._is_shown(name)]
         views = [self._table_view(name) for name in names]
         views += [self._current_view(view, *of) for view, of in _CURRENT_VIEWS.items() if of[0] in names]
         for union in _UNIONS:
             parts = [name for name in names if name.startswith("staging/") and name.endswith(f"/{union}")]
             views += [self._union_view(union, parts)] if parts else []
         return sorted(views, key=lambda view: view.name)
+
+    def _is_shown(self, table: str) -> bool:
+        return self._as_of is None or "knowledge_time" in self._lake.table(table).snapshot().empty.columns
 
     def _table_view(self, table: str) -> View:
         name = view_name(table)
@@ -78,7 +82,7 @@ class SqlEngine:
             files = ", ".join(_quoted(file) for file in snapshot.files)
             source = f"read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
             columns = ", ".join(f'"{column}"' for column in snapshot.empty.columns if column != "month")
-            self._connection.execute(f'create view "{name}" as select {columns} from {source}')
+            self._connection.execute(f'create view "{name}" as select {columns} from {source}{self._known()}')
         else:
             self._connection.register(name, snapshot.empty.drop("month").to_arrow())
         return View(name, f"every row of {table}")
@@ -86,16 +90,18 @@ class SqlEngine:
     def _current_view(self, view: str, table: str, key: tuple[str, ...]) -> View:
         """The last version per fact and source that was known, then one source per fact: the first by name."""
         facts = ", ".join(key)
-        known = f"where knowledge_time <= timestamptz {_quoted(self._as_of.isoformat())}" if self._as_of else ""
         self._connection.execute(
             f"create view {view} as "
-            f"with known as (select * from {view_name(table)} {known} "
+            f"with known as (select * from {view_name(table)} "
             f"qualify row_number() over (partition by {facts}, source order by knowledge_time desc, receipt desc) = 1) "
             "select * exclude (is_retracted) from known where not is_retracted "
             f"qualify row_number() over (partition by {facts} order by source) = 1"
         )
         moment = f"as of {self._as_of.isoformat()}" if self._as_of else "now"
         return View(view, f"one row a fact of {table}, as known {moment}")
+
+    def _known(self) -> str:
+        return f" where knowledge_time <= timestamptz {_quoted(self._as_of.isoformat())}" if self._as_of else ""
 
     def _union_view(self, name: str, tables: list[str]) -> View:
         parts = []

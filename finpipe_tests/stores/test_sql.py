@@ -61,6 +61,16 @@ def test_bars_have_the_columns_that_readers_rely_on(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_as_of_shows_no_table_that_holds_later_knowledge(tmp_path: Path) -> None:
+    lake, _ = lake_of(tmp_path, [version("a", "x", 1, 2.0), version("a", "x", 5, 3.0)])
+    metrics = pl.DataFrame({"instrument_id": ["a"], "sma_20": [3.0], MONTH: ["2013-03"]})
+    lake.table("metrics/daily").replace_months(metrics, {"2013-03"})
+    assert [view.name for view in SqlEngine(lake).views] == ["bars", "core_bars_daily", "metrics_daily"]
+    then = SqlEngine(lake, as_of=instant(2))
+    assert [view.name for view in then.views] == ["bars", "core_bars_daily"]
+    assert then.query("select close from core_bars_daily")["close"].to_list() == [2.0]
+
+
 def test_engine_keeps_the_version_it_was_opened_with(tmp_path: Path) -> None:
     lake, frame = lake_of(tmp_path, [version("a", "x", 1, 2.0)])
     engine = SqlEngine(lake)
