@@ -12,6 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from finpipe.calendars import Calendar
+from finpipe.raw.receipt import item_key
 from finpipe.sources.spec import Dataset, Source
 
 _DAY = timedelta(days=1)
@@ -69,11 +70,6 @@ class Plan:
     not_due: list[date]
     covered: int
     pending: int
-
-
-def item_key(item: Mapping[str, str]) -> str:
-    """An item as one string, the same whatever the order of its fields."""
-    return orjson.dumps(dict(item), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def available_at(dataset: Dataset, calendar: Calendar, session: date) -> datetime:

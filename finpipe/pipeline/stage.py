@@ -9,19 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
+from functools import partial
 
 import polars as pl
 
+from finpipe.fetch import available_at
 from finpipe.files import locked
 from finpipe.pipeline import names
 from finpipe.pipeline.workspace import Workspace
-from finpipe.raw.receipt import Receipt
+from finpipe.raw.receipt import Receipt, item_key
 from finpipe.schemas import LINEAGE, STAGED
 from finpipe.sources.spec import Dataset, Source
 from finpipe.staging.accounting import ACCOUNTS, COUNTS, QUARANTINE
 from finpipe.staging.observe import SessionContext
-from finpipe.staging.stage import Staged, item_key, stage
+from finpipe.staging.stage import Staged, stage
 from finpipe.stores.lake import MONTH, LakeTable
 
 logger = logging.getLogger(__name__)
@@ -131,12 +133,7 @@ class _Step:
     def _context(self) -> SessionContext:
         cadence = self.dataset.cadence
         calendar = self.workspace.calendar(cadence.calendar)
-        available = cadence.available
-
-        def available_at(session: date) -> datetime:
-            return calendar.at(session, available.lag, available.time, cadence.timezone)
-
-        return SessionContext(available_at, calendar.is_session, cadence.grace)
+        return SessionContext(partial(available_at, self.dataset, calendar), calendar.is_session, cadence.grace)
 
     def _write(self, staged: Staged, replaced: Sequence[str]) -> None:
         for name, table in self.tables.items():

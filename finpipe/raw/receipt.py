@@ -62,6 +62,11 @@ class Receipt:
             raise CorruptObject(f"a receipt cannot be read: {error}") from error
 
 
+def item_key(item: Mapping[str, str]) -> str:
+    """A request's for_each values as one string, the same whatever their order: `{"symbol":"IBM"}`."""
+    return orjson.dumps(dict(item), option=orjson.OPT_SORT_KEYS).decode()
+
+
 def new_receipt_id(received_at: datetime, token: str | None = None) -> str:
     """An id that sorts by `received_at` and ends with `token`; unique, when no token is given."""
     return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{token or token_hex(4)}"

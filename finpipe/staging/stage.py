@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import orjson
 import polars as pl
 
 from finpipe.errors import ContractError
-from finpipe.raw.receipt import Receipt
+from finpipe.raw.receipt import Receipt, item_key
 from finpipe.schemas import LINEAGE, STAGED
 from finpipe.sources.spec import Dataset
 from finpipe.staging.accounting import ACCOUNTS, COUNTS, QUARANTINE, counts_of
@@ -183,8 +182,3 @@ def _accounts(received: Sequence[_Received], standings: pl.DataFrame) -> pl.Data
     ]
     given = {name: dtype for name, dtype in ACCOUNTS.items() if name not in COUNTS}
     return counts_of(standings, pl.DataFrame(rows, schema={"number": pl.Int32, **given})).select(ACCOUNTS.names())
-
-
-def item_key(item: Mapping[str, str]) -> str:
-    """The for_each values of a request as accounts name them: JSON with sorted keys, `{"symbol":"IBM"}`."""
-    return orjson.dumps(dict(item), option=orjson.OPT_SORT_KEYS).decode()

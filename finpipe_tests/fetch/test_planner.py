@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from finpipe.calendars import Calendar
 from finpipe.errors import CalendarError
-from finpipe.fetch.planner import Ask, Covered, Plan, available_at, item_key, last_due, plan
+from finpipe.fetch.planner import Ask, Covered, Plan, available_at, last_due, plan
+from finpipe.raw.receipt import item_key
 from finpipe.sources.spec import Source
 
 NOW = datetime(2013, 3, 2, 0, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finpipe.errors import CorruptObject
-from finpipe.raw.receipt import Receipt, new_receipt_id
+from finpipe.raw.receipt import Receipt, item_key, new_receipt_id
 from finpipe.raw.store import RawStore
 
 AT = datetime(2013, 3, 1, 23, 30, 0, 5, tzinfo=UTC)
@@ -125,3 +125,7 @@ def test_receipt_ids_sort_as_the_times_they_name(since: list[timedelta]) -> None
 
 def test_receipt_ids_are_unique() -> None:
     assert len({new_receipt_id(AT) for _ in range(100)}) == 100
+
+
+def test_item_key_does_not_depend_on_the_order_of_keys() -> None:
+    assert item_key({"b": "2", "a": "1"}) == item_key({"a": "1", "b": "2"}) == '{"a":"1","b":"2"}'

@@ -16,7 +16,7 @@ from finpipe.sources.spec import Dataset
 from finpipe.staging import stage as stage_module
 from finpipe.staging.accounting import ACCOUNTS, COUNTS, QUARANTINE
 from finpipe.staging.observe import SessionContext
-from finpipe.staging.stage import Staged, item_key, stage
+from finpipe.staging.stage import Staged, stage
 
 Page = Callable[..., bytes]
 Received = Callable[..., tuple[Receipt, bytes]]
@@ -92,10 +92,6 @@ def test_stage_accounts_for_each_receipt(
     assert (account["receipt"], account["sha256"], account["item"]) == (receipt.id, receipt.sha256, '{"symbol":"IBM"}')
     assert (account["first"], account["last"], account["received_at"]) == (receipt.first, receipt.last, IN_TIME)
     assert (account["records"], account["truncated"]) == (1, False)
-
-
-def test_item_key_does_not_depend_on_the_order_of_keys() -> None:
-    assert item_key({"b": "2", "a": "1"}) == item_key({"a": "1", "b": "2"}) == '{"a":"1","b":"2"}'
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from finpipe.fetch.planner import Covered, Request, item_key
+from finpipe.fetch.planner import Covered, Request
+from finpipe.raw.receipt import item_key
 
 
 class RequestState(StrEnum):
