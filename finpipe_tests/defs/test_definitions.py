@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import takewhile
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from finpipe.definitions import build_definitions
 from finpipe.defs.automation import timetables, virtual
-from finpipe.defs.partitions import Partitions
+from finpipe.defs.partitions import Partitions, range_tags
+from finpipe.fetch.planner import Request
 from finpipe.pipeline.workspace import Workspace
+from finpipe.sources.grammar import Available
 from finpipe.sources.reading import Catalogue
 from finpipe.sources.spec import Source
 
@@ -83,8 +86,8 @@ def test_jobs_hold_one_cadence_each(definitions: dg.Definitions) -> None:
 def test_schedules_start_switched_on_only_when_the_settings_say_so(workspace: Workspace) -> None:
     def running(opened: Workspace) -> set[bool]:
         repository = build_definitions(opened).get_repository_def()
-        automations = [*repository.schedule_defs, *repository.sensor_defs]
-        return {one.default_status.value == "RUNNING" for one in automations}
+        schedules = {one.default_status is dg.DefaultScheduleStatus.RUNNING for one in repository.schedule_defs}
+        return schedules | {one.default_status is dg.DefaultSensorStatus.RUNNING for one in repository.sensor_defs}
 
     assert running(workspace) == {False}
     assert running(replace(workspace, settings=replace(workspace.settings, schedules_running=True))) == {True}
@@ -96,41 +99,54 @@ def test_home_without_a_readable_source_still_loads(workspace: Workspace) -> Non
 
 
 def ticks_of(schedule: dg.ScheduleDefinition, first: date, last: date) -> list[datetime]:
-    """The instants Dagster itself would tick the schedule at."""
-    start = datetime.combine(first, datetime.min.time(), UTC).timestamp()
-    end = datetime.combine(last, datetime.min.time(), UTC).timestamp()
-    ticks = []
-    for tick in schedule.execution_time_iterator(start):
-        if tick.timestamp() >= end:
-            return ticks
-        ticks.append(tick)
-    return ticks
+    """The instants Dagster's daemon ticks the schedule at."""
+    start, end = (datetime.combine(day, datetime.min.time(), UTC) for day in (first, last))
+    ticks = schedule_execution_time_iterator(
+        start.timestamp(), schedule.cron_schedule, schedule.execution_timezone, ascending=True
+    )
+    return list(takewhile(lambda tick: tick < end, ticks))
 
 
 @pytest.mark.parametrize("available", ["T+0 18:00", "T+1 02:30"])
 def test_a_year_of_ticks_asks_for_every_session_once(workspace: Workspace, available: str) -> None:
     """Across both clock changes, holidays and early closes; 02:30 is skipped once and comes twice once."""
     opened = with_availability(replace(workspace, sandbox=None), available)
-    requested: dict[str, list[str]] = {}
     definitions = build_definitions(opened)
     first, last = date(2012, 1, 3), date(2013, 1, 10)
-    for name in ("finra_short_volume__daily", "daily", "weekly", "monthly"):
-        schedule = definitions.resolve_schedule_def(name)
-        for tick in ticks_of(schedule, first, last):
-            context = dg.build_schedule_context(scheduled_execution_time=tick, resources={"workspace": opened})
-            data = schedule.evaluate_tick(context)
-            assert data.run_requests or data.skip_message
-            requested.setdefault(name, []).extend(request.run_key or "" for request in data.run_requests or ())
+    requested = {
+        timetable.job: [
+            key
+            for tick in ticks_of(definitions.resolve_schedule_def(timetable.job), first, last)
+            for key in timetable.due_at(tick, opened)
+        ]
+        for timetable in timetables(opened, Partitions.of(opened))
+    }
     sessions = [str(day) for day in opened.calendar("XNYS").sessions(date(2012, 1, 5), date(2013, 1, 4))]
-    for name in ("finra_short_volume__daily", "daily"):
-        keys = [key.removeprefix(f"{name}:") for key in requested[name]]
-        assert [key for key in keys if sessions[0] <= key <= sessions[-1]] == sessions
-    weeks = [key.removeprefix("weekly:") for key in requested["weekly"]]
-    assert {date.fromisoformat(b) - date.fromisoformat(a) for a, b in pairwise(weeks)} == {timedelta(days=7)}
-    assert len(weeks) in (52, 53)
-    assert [key.removeprefix("monthly:") for key in requested["monthly"]][-12:] == [
-        f"2012-{month:02d}-01" for month in range(1, 13)
-    ]
+    for job in ("alpha_vantage__daily_adjusted", "finra_short_volume__daily", "daily"):
+        assert [key for key in requested[job] if sessions[0] <= key <= sessions[-1]] == sessions
+    weeks = [date.fromisoformat(key) for key in requested["weekly"]]
+    assert weeks == [weeks[0] + timedelta(days=7 * n) for n in range(len(weeks))]
+    assert weeks[0] <= date(2012, 1, 9)
+    assert weeks[-1] == date(2012, 12, 31)
+    assert requested["monthly"][-12:] == [f"2012-{month:02d}-01" for month in range(1, 13)]
+
+
+def test_tick_gives_each_partition_one_run_key_and_says_why_it_skips(
+    workspace: Workspace, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    def evaluated(tick: datetime) -> dg.SkipReason | list[tuple[str | None, str | None]]:
+        context = dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=tick,
+            resources={"workspace": workspace},
+            repository_def=definitions.get_repository_def(),
+        )
+        with context:
+            data = definitions.resolve_schedule_def("daily").evaluate_tick(context)
+        return [(one.run_key, one.partition_key) for one in data.run_requests or ()] or dg.SkipReason(data.skip_message)
+
+    assert evaluated(datetime(2013, 3, 1, 3, 0, tzinfo=UTC)) == [("daily:2013-02-28", "2013-02-28")]
+    assert evaluated(datetime(2013, 2, 24, 3, 0, tzinfo=UTC)) == dg.SkipReason("nothing is due on 2013-02-23")
 
 
 def test_tick_speaks_of_the_sandbox_s_day_in_the_dev_profile(workspace: Workspace) -> None:
@@ -142,12 +158,51 @@ def test_tick_speaks_of_the_sandbox_s_day_in_the_dev_profile(workspace: Workspac
     assert own.due_at(virtual(opened, tick), opened) == ["2013-03-01"]
 
 
+def test_parked_work_runs_a_dataset_again_once_for_each_due_instant(
+    workspace: Workspace, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    def requested() -> list[tuple[str | None, str | None, dict[str, str]]]:
+        with dg.build_sensor_context(instance, resources={"workspace": workspace}, definitions=definitions) as context:
+            data = definitions.resolve_sensor_def("parked_work").evaluate_tick(context)
+        return [(one.run_key, one.job_name, range_of(one)) for one in data.run_requests or ()]
+
+    assert requested() == []
+    due = workspace.clock.now()
+    workspace.ledger.enqueue(request(date(2013, 2, day), due) for day in (26, 27))
+    job = "finra_short_volume__daily"
+    assert requested() == [(f"{job}:{due.isoformat()}", job, range_tags(date(2013, 2, 26), date(2013, 2, 27)))]
+    assert workspace.ledger.claim("finra_short_volume", ["daily"], 60.0)  # somebody is at it
+    assert requested() == []
+
+
+def range_of(asked: dg.RunRequest) -> dict[str, str]:
+    return {name: value for name, value in asked.tags.items() if name.startswith("dagster/asset_partition_range")}
+
+
+def request(session: date, due: datetime) -> Request:
+    return Request(
+        key=str(session),
+        source="finra_short_volume",
+        dataset="daily",
+        path="/",
+        params={},
+        item={},
+        first=session,
+        last=session,
+        available=due,
+        due=due,
+    )
+
+
 def with_availability(workspace: Workspace, available: str) -> Workspace:
     def changed(source: Source) -> Source:
-        content = source.model_dump(mode="python")
-        for dataset in content["datasets"]:
-            dataset["cadence"]["available"] = available
-        return Source.model_validate(content)
+        cadences = [
+            dataset.cadence.model_copy(update={"available": Available.parse(available)}) for dataset in source.datasets
+        ]
+        datasets = [
+            one.model_copy(update={"cadence": cadence}) for one, cadence in zip(source.datasets, cadences, strict=True)
+        ]
+        return source.model_copy(update={"datasets": tuple(datasets)})
 
     sources = {name: changed(source) for name, source in workspace.catalogue.sources.items()}
     return replace(workspace, catalogue=replace(workspace.catalogue, sources=sources))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.definitions.partitions.subset import TimeWindowPartitionsSubset
 
 from finpipe.defs.partitions import Partitions
 from finpipe.defs.ticks import month_of, week_of
@@ -37,16 +39,25 @@ def test_every_day_lies_in_a_week_and_a_month_that_are_offered(first: date) -> N
         assert partitions.monthly.has_partition_key(str(month_of(day)))
 
 
-@pytest.mark.parametrize("period", ["weekly", "monthly"])
-def test_mapping_of_days_to_every_period_is_exact(period: str) -> None:
+@pytest.mark.parametrize(
+    ("period", "next_of"),
+    [
+        pytest.param("weekly", lambda day: day + timedelta(days=7), id="weekly"),
+        pytest.param("monthly", lambda day: month_of(day + timedelta(days=31)), id="monthly"),
+    ],
+)
+def test_mapping_of_days_to_every_period_is_exact(period: str, next_of: Callable[[date], date]) -> None:
     partitions = Partitions.between(FIRST, LAST)
     upper: dg.TimeWindowPartitionsDefinition = getattr(partitions, period)
-    name = {"weekly": week_of, "monthly": month_of}[period]
-    days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
     mapping = dg.TimeWindowPartitionMapping()
     for key in upper.get_partition_keys():
         mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
             upper.subset_with_partition_keys([key]), upper, partitions.daily
         )
-        expected = [str(day) for day in days if str(name(day)) == key]
-        assert sorted(mapped.partitions_subset.get_partition_keys()) == expected
+        subset = mapped.partitions_subset
+        assert isinstance(subset, TimeWindowPartitionsSubset)
+        [window] = subset.included_time_windows
+        first, after = date.fromisoformat(key), next_of(date.fromisoformat(key))
+        # What lies before the first day that is offered, or after the last, is not there to be mapped.
+        assert window.start.date() == max(first, FIRST)
+        assert window.end.date() == min(after, LAST + timedelta(days=1))
