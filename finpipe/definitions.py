@@ -20,7 +20,7 @@ from finpipe.defs.automation import (
     job_name,
     timetables,
 )
-from finpipe.defs.derived import build_derived
+from finpipe.defs.derived import build_derived, build_usable_check
 from finpipe.defs.executor import choose_executor
 from finpipe.defs.ingest import build_fresh_check, build_raw, build_staging, raw_key, staging_key
 from finpipe.defs.launch import StepEvent
@@ -91,7 +91,7 @@ def _definitions(workspace: Workspace) -> dg.Definitions:
             *(build_staging(source, dataset, partitions.daily) for source, dataset in datasets),
             *_derived(workspace, partitions),
         ],
-        asset_checks=fresh,
+        asset_checks=[*fresh, build_usable_check()],
         jobs=[
             *dataset_jobs,
             dg.define_asset_job("daily", dg.AssetSelection.all() - _WEEKLY - _MONTHLY),

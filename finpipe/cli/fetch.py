@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def fetch(
-    dataset: Annotated[str, typer.Argument(metavar="SOURCE[/DATASET]")],
+    datasets: Annotated[list[str], typer.Argument(metavar="SOURCE[/DATASET]...")],
     *,
     partition: Annotated[str | None, typer.Option(help="One day: 2013-02-08.")] = None,
     range_: Annotated[str | None, typer.Option("--range", help="Days A..B, both included.")] = None,
@@ -30,7 +30,10 @@ def fetch(
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for what is there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fetch what days of a source lack. Exit 0: all there; 3: something waits or failed, and the ledger knows it."""
+    """Fetch what days of sources lack, their cooldowns side by side.
+
+    Exit 0: all there. Exit 3: something waits or failed, and the ledger knows it.
+    """
     from finpipe.logs import configure
     from finpipe.pipeline.fetch import fetch_partitions
     from finpipe.pipeline.workspace import Workspace
@@ -39,7 +42,8 @@ def fetch(
     settings = Settings.read()
     workspace = Workspace.open(settings)
     configure(settings.log_level, workspace.redactor())
-    selection = workspace.catalogue.select(dataset)
+    chosen = [pair for name in datasets for pair in workspace.catalogue.select(name)]
+    selection = list({(source.name, dataset.name): (source, dataset) for source, dataset in chosen}.values())
     days = _days(workspace, partition, range_, last)
     with _progress(quiet=json) as on_progress:
         outcomes = asyncio.run(

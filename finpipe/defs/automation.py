@@ -10,7 +10,7 @@ from dagster._core.definitions.target import ExecutableDefinition
 
 from finpipe.defs.partitions import Partitions, range_tags
 from finpipe.defs.ticks import Alarm, Completed, Pace, completed, latest
-from finpipe.fetch.ledger import RequestState
+from finpipe.pipeline.health import due_work
 from finpipe.pipeline.workspace import Workspace
 from finpipe.sources.spec import Dataset, Source
 
@@ -127,23 +127,6 @@ def build_parked_work(
                 )
 
     return parked_work
-
-
-@dataclass(frozen=True)
-class DueWork:
-    """Requests of a dataset that are due and nobody is at: the sessions they end with, and the newest due instant."""
-
-    days: list[date]
-    due: datetime
-
-
-def due_work(workspace: Workspace, source: Source, dataset: Dataset) -> DueWork | None:
-    """What of a dataset was parked or put off, and is due now; None while somebody works on its requests."""
-    entries = workspace.ledger.open_entries(source.name, dataset.name)
-    due = [entry for entry in entries if entry.due <= workspace.clock.now()]
-    if not due or any(entry.state is RequestState.LEASED for entry in entries):
-        return None
-    return DueWork(sorted({entry.request.last for entry in due}), max(entry.due for entry in due))
 
 
 def virtual(workspace: Workspace, instant: datetime) -> datetime:

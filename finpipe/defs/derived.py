@@ -8,8 +8,11 @@ import dagster as dg
 
 from finpipe.defs.failures import told_plainly
 from finpipe.pipeline.derive import Built
-from finpipe.pipeline.preview import preview
+from finpipe.pipeline.health import unusable_actions
+from finpipe.pipeline.preview import as_markdown, preview
 from finpipe.pipeline.workspace import Workspace
+
+_SHOWN = 20  # rows of a table in a check's metadata
 
 
 def build_derived(
@@ -43,6 +46,27 @@ def build_derived(
             return await asyncio.to_thread(_build, workspace, table, step)
 
     return derived
+
+
+def build_usable_check() -> dg.AssetChecksDefinition:
+    """Check `usable` of the corporate actions: an adjustment factor can be computed from each."""
+
+    @dg.asset_check(  # type: ignore[arg-type] # its signature forgets that checks may be async, as assets are
+        asset=["core", "corporate_actions"],
+        name="usable",
+        additional_deps=[["core", "bars_daily"]],
+        description="From an action without a usable amount or ratio on, its instrument has no adjusted prices.",
+    )
+    async def usable(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+        with told_plainly():
+            unusable = await asyncio.to_thread(unusable_actions, workspace)
+        return dg.AssetCheckResult(
+            passed=unusable.is_empty(),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"unusable": len(unusable), "actions": dg.MetadataValue.md(as_markdown(unusable.head(_SHOWN)))},
+        )
+
+    return usable
 
 
 def _build(workspace: Workspace, table: str, step: Callable[[Workspace], Built]) -> dg.MaterializeResult[None]:

@@ -9,10 +9,12 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from finpipe import core
 from finpipe.fetch.ledger import Entry, RequestState
 from finpipe.fetch.planner import available_at
 from finpipe.fetch.policy import Rules
 from finpipe.pipeline import names
+from finpipe.pipeline.measure import read_current
 from finpipe.pipeline.workspace import Workspace
 from finpipe.reports import COUNTS, DatasetFacts
 from finpipe.sources.spec import Dataset, Source
@@ -40,6 +42,14 @@ class Fetched:
         until = {"parked_until": self.parked_until.isoformat()} if self.parked_until else {}
         errors = {"errors": "\n".join(self.errors)} if self.errors else {}
         return {"open": self.open_requests, "parked": self.parked, "given_up": self.dead, **until, **errors}
+
+
+@dataclass(frozen=True)
+class DueWork:
+    """Requests of a dataset that are due and nobody is at: the sessions they end with, and the newest due instant."""
+
+    days: list[date]
+    due: datetime
 
 
 @dataclass(frozen=True)
@@ -147,15 +157,22 @@ def dataset_facts(workspace: Workspace, source: Source, dataset: Dataset) -> Dat
     )
 
 
-def due_partitions(workspace: Workspace) -> list[tuple[Source, Dataset, list[date]]]:
-    """Sessions of requests that were parked or put off and are due now, by dataset."""
-    now = workspace.clock.now()
-    found = []
-    for source, dataset in workspace.catalogue.datasets():
-        due = [entry for entry in workspace.ledger.open_entries(source.name, dataset.name) if entry.due <= now]
-        if due:
-            found.append((source, dataset, sorted({entry.request.last for entry in due})))
-    return found
+def due_work(workspace: Workspace, source: Source, dataset: Dataset) -> DueWork | None:
+    """What of a dataset was parked or put off, and is due now; None while somebody works on its requests."""
+    entries = workspace.ledger.open_entries(source.name, dataset.name)
+    due = [entry for entry in entries if entry.due <= workspace.clock.now()]
+    if not due or any(entry.state is RequestState.LEASED for entry in entries):
+        return None
+    return DueWork(sorted({entry.request.last for entry in due}), max(entry.due for entry in due))
+
+
+def unusable_actions(workspace: Workspace) -> pl.DataFrame:
+    """Corporate actions that no adjustment factor can be computed from, each with the reason.
+
+    From the session of one on, its instrument's adjusted prices and metrics are null.
+    """
+    bars, actions = (read_current(workspace, name) for name in ("bars", "corporate_actions"))
+    return core.unusable_actions(bars, actions)
 
 
 def _concerns(entry: Entry, days: Collection[date] | None) -> bool:

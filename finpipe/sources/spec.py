@@ -238,6 +238,8 @@ class Dataset(Model):
     @model_validator(mode="after")
     def _required_columns_are_mapped(self) -> Dataset:
         given = {*self.for_each, *self.response.echo, self.response.records.key_as, "currency"}
+        if self.span == "session":
+            given.add("session")
         for mapping in self.response.tables:
             for column in STAGED[mapping.table].columns:
                 if not column.is_nullable and column.name not in given | mapping.columns.keys():

@@ -54,7 +54,8 @@ def texts_of(dataset: Dataset, records: Sequence[Record]) -> pl.DataFrame:
 
 def given_names(dataset: Dataset) -> list[str]:
     """Names of what is known of a whole raw object: asked for, or said by the body of itself."""
-    return sorted({*dataset.for_each, *dataset.response.echo})
+    asked = {*dataset.for_each, "session"} if dataset.span == "session" else {*dataset.for_each}
+    return sorted(asked | dataset.response.echo.keys())
 
 
 def mapped(dataset: Dataset, mapping: TableMapping, records: pl.DataFrame, first_row: int) -> Mapped:

@@ -127,16 +127,25 @@ def _records(dataset: Dataset, deliveries: Sequence[Delivery]) -> pl.DataFrame:
 
 
 def _known(dataset: Dataset, deliveries: Iterable[Delivery]) -> pl.DataFrame:
-    names = given_names(dataset)
+    names, date_format = given_names(dataset), dataset.response.date_format
     given = {GIVEN + name: pl.String for name in names}
     rows = [
-        (d.number, d.received_at, d.first, d.last, _is_contradicted(d), *(_given(d, name) for name in names))
+        (
+            d.number,
+            d.received_at,
+            d.first,
+            d.last,
+            _is_contradicted(d),
+            *(_given(d, name, date_format) for name in names),
+        )
         for d in deliveries
     ]
     return pl.DataFrame(rows, schema={**_ASKED, **given}, orient="row")
 
 
-def _given(delivery: Delivery, name: str) -> str | None:
+def _given(delivery: Delivery, name: str, date_format: str) -> str | None:
+    if name == "session" and delivery.first is not None:
+        return delivery.first.strftime(date_format)
     return delivery.item.get(name, delivery.decoded.echo.get(name))
 
 
@@ -150,7 +159,8 @@ def _placed(
 ) -> pl.DataFrame:
     """`rows` with is_out_of_scope, is_not_final, is_session, available_at and received_at."""
     known = records.select(pl.exclude(*rows.columns, "fault"))
-    other = [pl.col(name) != pl.col(GIVEN + name) for name in given_names(dataset) if name in rows.columns]
+    names = [name for name in given_names(dataset) if name in rows.columns and name != "session"]
+    other = [pl.col(name) != pl.col(GIVEN + name) for name in names]
     if dataset.span == "session":
         other.append(~pl.col("session").is_between("first", "last"))
     out_of_scope = pl.any_horizontal("is_contradicted", *other).fill_null(value=False)
