@@ -1,7 +1,7 @@
 """Dagster's SQLite event log with its connections kept open.
 
-The stock storage opens, migrates-checks and closes SQLite for every event: 15 ms of CPU each, so that a backfill
-of ten years of sessions over a dozen assets would spend half an hour on writing its log. What is stored, where
+The stock storage opens, checks and closes SQLite for every event, which is most of what a long backfill does.
+What is stored, where
 and how it is read stay as they are; `dagster.yaml` names this class, and without it everything works, slower.
 """
 

@@ -20,7 +20,17 @@ HERE = Path(__file__).parent
 # Quandl WIKI (public domain): vendor-adjusted closes with the dividends stated beside them; here a few rows,
 # in the recorded data five symbols over three years.
 RECORDED = HERE.parents[1].parent / "shared" / "data" / "prices" / "wiki_adjusted_2015_2017.csv"
-VENDOR_FILES = [path for path in (HERE / "vendor_adjusted.csv", RECORDED) if path.exists()]
+BEFORE = 1 - 0.5 / 52.0  # a dividend of 0.50 after a close of 52.00
+WORKED = pl.DataFrame(
+    {
+        "Stock": "OWN",
+        "Date": ["2017-08-07", "2017-08-08", "2017-08-09", "2017-08-10"],
+        "Close": [50.0, 52.0, 51.5, 53.0],
+        "ExDividend": [0.0, 0.0, 0.5, 0.0],
+        "AdjClose": [50.0 * BEFORE, 52.0 * BEFORE, 51.5, 53.0],
+    }
+)
+VENDORS = {"worked by hand": WORKED} | ({RECORDED.name: pl.read_csv(RECORDED)} if RECORDED.exists() else {})
 
 
 def bars_of(closes: list[float | None], adjusted: list[float | None], symbol: str = "AAA") -> pl.DataFrame:
@@ -117,9 +127,8 @@ def test_adjusted_close_passes_over_nulls() -> None:
     assert adjusted.to_list() == [5.0, None, 0.0, 5.0]
 
 
-@pytest.mark.parametrize("path", VENDOR_FILES, ids=lambda path: path.name)
-def test_derive_actions_finds_a_vendors_stated_dividends(path: Path) -> None:
-    stated = pl.read_csv(path)
+@pytest.mark.parametrize("stated", VENDORS.values(), ids=VENDORS)
+def test_derive_actions_finds_a_vendors_stated_dividends(stated: pl.DataFrame) -> None:
     bars = stated.select(
         symbol="Stock", session=pl.col("Date").str.to_date(), close="Close", adjusted_close="AdjClose"
     ).sort("symbol", "session")
