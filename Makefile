@@ -8,7 +8,7 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 
 export FINPIPE_HOME ?= $(CURDIR)/data
 
-.PHONY: help setup demo up test check fmt docs lock clean
+.PHONY: help setup demo up test drills check fmt docs lock clean
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -36,7 +36,11 @@ up: $(VENV)/.base ## Dagster's UI and daemon (and the sandbox) on loopback
 	@$(BIN)/finpipe up
 
 test: check ## every check, then every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 -m "not drill"
+	$(MAKE) --no-print-directory drills
+
+drills: $(VENV)/.dev ## limits, interleaving and kills, judged by a server, with nothing else running
+	$(BIN)/python -m pytest -m drill
 
 check: $(VENV)/.dev ## style, types, import rules
 	$(BIN)/ruff format --check .

@@ -1,8 +1,8 @@
 """Dagster's SQLite event log with its connections kept open.
 
 The stock storage opens, checks and closes SQLite for every event, which is most of what a long backfill does.
-What is stored, where
-and how it is read stay as they are; `dagster.yaml` names this class, and without it everything works, slower.
+What is stored, where and how it is read stay as they are; `dagster.yaml` names this class, and without it
+everything works, slower.
 """
 
 from __future__ import annotations
