@@ -24,7 +24,7 @@ from finpipe.clock import ManualClock
 from finpipe.fetch import Ledger
 from finpipe.raw.store import RawStore
 
-pytestmark = [pytest.mark.integration, pytest.mark.drill]
+pytestmark = [pytest.mark.integration, pytest.mark.drill, pytest.mark.timeout(180)]
 
 WORKER = Path(__file__).with_name("drill_worker.py")
 HEARTBEAT_SECONDS = 0.005

@@ -61,7 +61,12 @@ def test_action_of_searches_only_the_beginning() -> None:
 
 @pytest.mark.parametrize(
     ("file", "expected"),
-    [("limit_note.json", "rate_limited"), ("limit_information.json", "rate_limited"), ("error.json", "fail")],
+    [
+        ("limit_note.json", "rate_limited"),
+        ("limit_information.json", "rate_limited"),
+        ("error.json", "fail"),
+        ("premium.json", "fail_config"),
+    ],
 )
 def test_action_of_reads_the_notices_of_alpha_vantage(file: str, expected: str) -> None:
     spec = read_source(CATALOGUE / "alpha_vantage.yaml").datasets[0].response
