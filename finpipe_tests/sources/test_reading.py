@@ -50,11 +50,23 @@ def test_catalogue_states_the_providers_limits() -> None:
         ("type: api_key", "type: api_kye", 4, "client.auth", "api_key"),
         ("secret: ALPHA_VANTAGE_KEY", "secret: abc123", 4, "client.auth.secret", "pattern"),
         ("https://www.alphavantage.co,", "ftp://www.alphavantage.co,", 4, "client.base_url", "pattern"),
-        ("table: bars", "table: barz", 37, "datasets[0].response.tables[0]", "did you mean 'bars'?"),
+        ("table: bars", "table: barz", "table: barz", "datasets[0].response.tables[0]", "did you mean 'bars'?"),
         ('open: "1. open", ', "", 14, "datasets[0]", "needs the column 'open'"),
-        ("{open:", "{opne:", 37, "datasets[0].response.tables[0]", "did you mean 'open'"),
-        ('when: "amount > 0"', 'when: "amount >> 0"', 40, "datasets[0].response.tables[1].when", "not a condition"),
-        ('when: "amount > 0"', 'when: "gift > 0"', 39, "datasets[0].response.tables[1]", "'gift' names none"),
+        ("{open:", "{opne:", "table: bars", "datasets[0].response.tables[0]", "did you mean 'open'"),
+        (
+            'when: "amount > 0"',
+            'when: "amount >> 0"',
+            'when: "amount >> 0"',
+            "datasets[0].response.tables[1].when",
+            "not a condition",
+        ),
+        (
+            'when: "amount > 0"',
+            'when: "gift > 0"',
+            "table: corporate_actions",
+            "datasets[0].response.tables[1]",
+            "'gift' names none",
+        ),
         ('symbol: "{symbol}"', 'symbol: "{ticker}"', 14, "datasets[0]", "{ticker} is not known"),
         (
             "['Time Series (Daily)']\"\n      echo",
@@ -73,13 +85,15 @@ def test_catalogue_states_the_providers_limits() -> None:
     ],
 )
 def test_source_file_fault_names_file_line_field_and_what_is_allowed(
-    own: Path, old: str, new: str, line: int, field: str | None, hint: str
+    own: Path, old: str, new: str, line: int | str, field: str | None, hint: str
 ) -> None:
     assert old in ALPHA_VANTAGE
     path = write(own, ALPHA_VANTAGE.replace(old, new, 1))
     with pytest.raises(SourceFileError) as caught:
         read_source(path)
-    assert (caught.value.path, caught.value.line, caught.value.field) == (path, line, field)
+    lines = path.read_text().splitlines()
+    number = line if isinstance(line, int) else next(n for n, text in enumerate(lines, 1) if line in text)
+    assert (caught.value.path, caught.value.line, caught.value.field) == (path, number, field)
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
 
