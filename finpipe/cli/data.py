@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -66,6 +65,6 @@ def sql(
     if json:
         show.as_json(frame.to_dicts())
     elif csv:
-        sys.stdout.write(frame.write_csv())
+        show.as_csv(frame)
     else:
         show.table(frame)

@@ -23,6 +23,15 @@ def as_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def as_csv(frame: pl.DataFrame) -> None:
+    """Print a frame as CSV; a list or struct, which CSV has no form for, as JSON."""
+    import polars as pl
+
+    nested = [column for column in frame if column.dtype.is_nested()]
+    texts = [pl.Series(c.name, [orjson.dumps(value, default=str).decode() for value in c.to_list()]) for c in nested]
+    sys.stdout.write(frame.with_columns(texts).write_csv())
+
+
 def table(frame: pl.DataFrame, title: str = "") -> None:
     """Print a frame as a table for people; long ones are cut, and say so."""
     from rich.console import Console

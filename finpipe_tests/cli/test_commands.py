@@ -33,6 +33,10 @@ def test_sql_prints_json_csv_or_a_table(run) -> None:
     assert "2013-02-28" in run("sql", query).out
 
 
+def test_sql_prints_lists_in_csv_as_json(run) -> None:
+    assert run("sql", "select ['a', 'b'] as rules, 1 as n", "--csv").out == 'rules,n\n"[""a"",""b""]",1\n'
+
+
 def test_build_of_an_empty_home_makes_empty_tables_and_says_so(run) -> None:
     steps = json.loads(run("build", "--json").out)
     assert len(steps) == 13
