@@ -54,6 +54,8 @@ def fetch(
     else:
         for outcome in outcomes:
             _tell(outcome)
+    if workspace.sandbox and any("connect" in error for outcome in outcomes for error in outcome.errors):
+        typer.echo("Does the sandbox of this home run? Start it with `finpipe sandbox`, or use `make up`.", err=True)
     if not all(outcome.is_complete for outcome in outcomes):
         raise typer.Exit(3)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from finpipe.home import Home
+from finpipe.pipeline.workspace import SandboxState
 from finpipe.sources.reading import CATALOGUE
 
 
@@ -161,3 +163,13 @@ def test_unreadable_bars_file_says_what_is_wrong(run, home: Path, tmp_path: Path
         assert ran.code == 2
         assert name in ran.err
         assert ran.err.startswith("finpipe: ")
+
+
+def test_sandbox_that_does_not_run_is_named_as_the_likely_cause(run, home: Path) -> None:
+    offset = datetime(2013, 3, 2, 0, 30, tzinfo=UTC) - datetime.now(UTC)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    SandboxState(f"http://127.0.0.1:{port}", offset.total_seconds(), 1000.0, {}).write(Home.open(home, "dev"))
+    ran = run("fetch", "finra_short_volume", "--partition", "2013-03-01")
+    assert ran.code == 3
+    assert "finpipe sandbox" in ran.err
